@@ -49,7 +49,7 @@ export type {
 } from './transforms/transcribe/options.ts'
 export { segment, type SegmentOptions, type SegmentStage } from './transforms/segment.ts'
 export { layout, type LayoutOptions, type LayoutStage } from './transforms/layout.ts'
-export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
+export { wordRuns, type WordRunOptions } from './captions/segments.ts'
 export type { SpeakerNames } from './captions/speakers.ts'
 export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout/options.ts'
 export {

@@ -1,5 +1,5 @@
 import { RttmRuns } from '../../src/captions/formats/scoring.ts'
-import { wordRuns } from '../../src/captions/word-runs.ts'
+import { wordRuns } from '../../src/captions/segments.ts'
 import { embeddedEngine, type EmbeddedEngineOptions } from '../../src/engine/embedded.ts'
 import type { EngineTurn, EngineWord } from '../../src/engine/engine.ts'
 import { diarizationError, type DiarizationError, rateOf, totalError } from '../../test/helpers/diarization-error.ts'

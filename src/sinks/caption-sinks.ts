@@ -20,7 +20,7 @@ import {
   type PresetName,
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { wordRunChecks, type WordRunOptions } from '../captions/word-runs.ts'
+import { wordRunChecks, type WordRunOptions } from '../captions/segments.ts'
 import { isDestination } from '../destinations/destination.ts'
 import { type Check, checkBoolean, checkOptions, refusedOption } from '../options.ts'
 import { openTarget, type SinkTarget } from './destination.ts'

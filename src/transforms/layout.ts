@@ -9,7 +9,7 @@ import { abortBy } from '../stream-helpers.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutChecks, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
 import type { ChannelLayout } from '../captions/layout/channels.ts'
-import { assertCaptionable, UtteranceCollector, type Utterance } from '../captions/utterances.ts'
+import { assertCaptionable, UtteranceCollector, type Utterance } from '../captions/segments.ts'
 
 /** Options of {@link layout}. */
 export interface LayoutOptions extends CueLayoutOptions {

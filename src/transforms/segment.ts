@@ -5,8 +5,7 @@ import type { PassedOnEvents } from './diarize-events.ts'
 import { checkOptions, checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
 import { abortBy } from '../stream-helpers.ts'
-import { assertCaptionable, turnSegments } from '../captions/utterances.ts'
-import { wordRunChecks, type WordRunOptions } from '../captions/word-runs.ts'
+import { assertCaptionable, turnSegments, wordRunChecks, type WordRunOptions } from '../captions/segments.ts'
 
 /** Options of {@link segment}. */
 export interface SegmentOptions extends WordRunOptions {

@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { flushable, gen, many, none } from 'stream-chain/core'
 import type { Place } from '../../checkpoint/checkpoint.ts'
 import type { Captionable } from '../../model.ts'
-import { UtteranceCollector, type Utterance } from '../utterances.ts'
-import type { WordRunOptions } from '../word-runs.ts'
+import { type Utterance, UtteranceCollector, type WordRunOptions } from '../segments.ts'
 import { History, type Position, type Entry, type Recorded } from './history.ts'
 
 /** A whole piece of a file: one cue, or the lines of one segment. */

@@ -21,7 +21,7 @@ import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts
 import { cueLabel, type PreviousCue } from '../layout/labels.ts'
 import type { UnnumberedCue } from '../layout/layout.ts'
 import { displayName } from '../speakers.ts'
-import type { WordRunOptions } from '../word-runs.ts'
+import type { WordRunOptions } from '../segments.ts'
 import { type Block, Composer, type Format, type Shared, type Writer } from './composer.ts'
 import { CueSegments } from './cue-segments.ts'
 

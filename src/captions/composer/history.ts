@@ -1,6 +1,6 @@
 import { deserialize, serialize, type Cue, type Segment, type Serialized } from '../../model.ts'
 import { defined } from '../../options.ts'
-import type { Utterance } from '../utterances.ts'
+import type { Utterance } from '../segments.ts'
 
 /** Utterances kept at most, so that a stream without end needs bounded memory. */
 const MAX_KEPT = 10_000

@@ -1,5 +1,5 @@
 import type { Cue } from '../../model.ts'
-import type { Utterance } from '../utterances.ts'
+import type { Utterance } from '../segments.ts'
 import { wholeTimes } from '../formats/timestamps.ts'
 import { cleanText } from '../text.ts'
 import { textWidth } from '../width.ts'

@@ -4,7 +4,7 @@ import { ChannelLayout } from '../../captions/layout/channels.ts'
 import type { UnnumberedCue } from '../../captions/layout/layout.ts'
 import { type CueLayoutOptions, layoutSettings } from '../../captions/layout/options.ts'
 import { type CaptionReport, CaptionReporter } from '../../captions/report.ts'
-import { type Utterance, UtteranceCollector } from '../../captions/utterances.ts'
+import { type Utterance, UtteranceCollector } from '../../captions/segments.ts'
 import type { Captionable } from '../../model.ts'
 import { Writable } from 'node:stream'
 

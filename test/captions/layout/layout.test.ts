@@ -5,7 +5,7 @@ import { CueLayout, layoutCues, type UnnumberedCue } from '../../../src/captions
 import { cueLabel } from '../../../src/captions/layout/labels.ts'
 import { layoutSettings, type CueLayoutOptions } from '../../../src/captions/layout/options.ts'
 import { textWidth } from '../../../src/captions/width.ts'
-import { wordRuns } from '../../../src/captions/word-runs.ts'
+import { wordRuns } from '../../../src/captions/segments.ts'
 import type { Segment } from '../../../src/model.ts'
 import { exampleTurn, makeSegment, makeTurn, makeWords } from '../example-turn.ts'
 import { nastyText } from '../nasty-text.ts'

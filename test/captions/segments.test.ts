@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { wordRuns, type WordRunOptions } from '../../src/captions/word-runs.ts'
+import { wordRuns, type WordRunOptions } from '../../src/captions/segments.ts'
 import type { Word } from '../../src/model.ts'
 import { exampleTurn, makeTurn, makeWords } from './example-turn.ts'
 
