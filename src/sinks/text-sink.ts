@@ -156,7 +156,7 @@ export class TextSink extends Writable {
       if (item instanceof CommitRequest) return this.#commit(item)
       assertCaptionable(this.#stage, item)
       const composer = await this.#load()
-      const text = 'textOf' in this.#text ? this.#text.textOf(item) : ((await composer?.add(item)) ?? '')
+      const text = 'textOf' in this.#text ? this.#text.textOf(item) : (composer?.add(item) ?? '')
       await this.#put(text)
       if (composer !== undefined) await this.#rewriteIfDue(composer)
       this.#startTimer(text !== '')
@@ -169,7 +169,7 @@ export class TextSink extends Writable {
     this.#enqueue(async () => {
       const composer = await this.#load()
       if (composer !== undefined) {
-        await this.#put(await composer.end())
+        await this.#put(composer.end())
         const revised = composer.staleBlocks
         this.#joinCuts(composer)
         await this.#rewrite(composer)
@@ -239,7 +239,7 @@ export class TextSink extends Writable {
       let text = ''
       for (const turn of turns) {
         if (turn.order < place.order || place.ahead?.includes(turn.order) === true) continue
-        text += await composer.add(turn)
+        text += composer.add(turn)
         if (place.cuts.includes(turn.order)) text += composer.release()
       }
       // What waits then goes on waiting: the audio that follows it is still to be heard again.

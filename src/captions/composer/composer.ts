@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { flushable, gen, many, none } from 'stream-chain/core'
 import type { Place } from '../../checkpoint/checkpoint.ts'
 import type { Captionable } from '../../model.ts'
 import { type Utterance, UtteranceCollector, type WordRunOptions } from '../segments.ts'
@@ -67,7 +66,7 @@ export class Composer {
   readonly maxDelay: number
   readonly #format: Format
   readonly #history = new History()
-  readonly #compose: (item: Captionable | typeof none) => AsyncGenerator<string>
+  readonly #collector: UtteranceCollector
   #tail: Tail
   #keptFrom: Position
   #begun = false
@@ -80,12 +79,7 @@ export class Composer {
     this.#format = format
     this.#keptFrom = { state: format.writer().state, blocks: 0, bytes: Buffer.byteLength(format.header) }
     this.#tail = new Tail(format, this.#keptFrom)
-    const collector = new UtteranceCollector(options)
-    // Called with `none` when nothing more comes.
-    const cut = flushable((item: Captionable | typeof none) =>
-      many(item === none ? collector.end() : collector.add(item)),
-    )
-    this.#compose = gen(cut, (utterance: Utterance) => this.#write(utterance))
+    this.#collector = new UtteranceCollector(options)
   }
 
   /** From where the text can be made again, of the turns that may still be revised. */
@@ -119,8 +113,8 @@ export class Composer {
   }
 
   /** The text that is certain with `item`. */
-  async add(item: Captionable): Promise<string> {
-    return this.#headed(await this.#all(item))
+  add(item: Captionable): string {
+    return this.#headed(this.#writeAll(this.#collector.add(item)))
   }
 
   release(): string {
@@ -130,8 +124,8 @@ export class Composer {
   }
 
   /** The rest, when nothing more comes. */
-  async end(): Promise<string> {
-    const text = await this.#all(none)
+  end(): string {
+    const text = this.#writeAll(this.#collector.end())
     this.#ended = true
     return this.#headed(text + this.#tail.close(Infinity))
   }
@@ -190,17 +184,15 @@ export class Composer {
     this.#keptFrom = this.#history.kept[0]?.position ?? this.#keptFrom
   }
 
-  async #all(item: Captionable | typeof none): Promise<string> {
-    let text = ''
-    for await (const part of this.#compose(item)) text += part
-    return text
-  }
-
   /** The header comes with the first block. */
   #headed(text: string): string {
     if (this.#begun || text === '') return text
     this.#begun = true
     return this.header + text
+  }
+
+  #writeAll(utterances: readonly Utterance[]): string {
+    return utterances.map((utterance) => this.#write(utterance)).join('')
   }
 
   #write(utterance: Utterance): string {

@@ -49,7 +49,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 )
 
 /** The text of the steps as it is appended, and the newest revision of each turn. */
-async function play(composer: Composer, list: Step[]): Promise<{ text: string; newest: Turn[] }> {
+function play(composer: Composer, list: Step[]): { text: string; newest: Turn[] } {
   const newest: Turn[] = []
   let text = ''
   let clock = 0
@@ -57,24 +57,24 @@ async function play(composer: Composer, list: Step[]): Promise<{ text: string; n
     const turn = makeTurn(newest.length, spoken.join(' '), { start: clock + gap })
     clock = Math.max(clock, turn.end)
     newest.push(turn)
-    text += await composer.add(turn)
+    text += composer.add(turn)
     if (isReleased) text += composer.release()
     if (revised === null) continue
     const old = newest[revised.pick % newest.length] as Turn
     const again = old.words.map((word) => `${revised.speaker}${word.text}`).join(' ')
     const next = makeTurn(old.order, again, { start: old.start, revision: old.revision + 1 })
     newest[old.order] = next
-    text += await composer.add(next)
+    text += composer.add(next)
   }
-  return { text: text + (await composer.end()), newest }
+  return { text: text + composer.end(), newest }
 }
 
 describe('Composer', () => {
-  it('makes a text of the newest turns, whenever they came and whatever was revised', async () => {
-    await fc.assert(
-      fc.asyncProperty(steps, async (list) => {
+  it('makes a text of the newest turns, whenever they came and whatever was revised', () => {
+    fc.assert(
+      fc.property(steps, (list) => {
         const composer = makeComposer()
-        const { text, newest } = await play(composer, list)
+        const { text, newest } = play(composer, list)
         const final = composer.isStale ? rewritten(text, composer.rewrite()) : text
         composer.rewritten()
         expect([composer.isStale, composer.staleBlocks]).toEqual([false, 0])
@@ -86,22 +86,22 @@ describe('Composer', () => {
     )
   })
 
-  it('returns every word once where nothing can be corrected', async () => {
-    await fc.assert(
-      fc.asyncProperty(steps, async (list) => {
-        const { text, newest } = await play(makeComposer(), list)
+  it('returns every word once where nothing can be corrected', () => {
+    fc.assert(
+      fc.property(steps, (list) => {
+        const { text, newest } = play(makeComposer(), list)
         expect(parseSubtitles(text).flatMap((cue) => cue.text.split(/\s/))).toEqual(words(newest))
       }),
       { numRuns: runs(150) },
     )
   })
 
-  it('copies what stands before the first change, and after the last', async () => {
+  it('copies what stands before the first change, and after the last', () => {
     const composer = makeComposer()
     let text = ''
-    for (let order = 0; order < 20; order++) text += await composer.add(makeTurn(order, `A:word${order}`))
-    text += await composer.add(makeTurn(9, 'A:other', { revision: 1 }))
-    text += await composer.end()
+    for (let order = 0; order < 20; order++) text += composer.add(makeTurn(order, `A:word${order}`))
+    text += composer.add(makeTurn(9, 'A:other', { revision: 1 }))
+    text += composer.end()
     const pieces = [...composer.rewrite()]
     expect(pieces[0]).toMatchObject({ from: 0, to: text.indexOf('9\n') })
     const made = pieces.filter((piece) => typeof piece === 'string').join('')

@@ -49,16 +49,16 @@ class Text {
     this.#bytes = bytes
   }
 
-  async add(turn: Turn, isCut: boolean): Promise<void> {
-    this.#append(await this.#composer.add(turn))
+  add(turn: Turn, isCut: boolean): void {
+    this.#append(this.#composer.add(turn))
     if (isCut) this.#append(this.#composer.release())
     if (!this.#composer.hasOld) return
     this.#rewrite()
     this.#composer.forget()
   }
 
-  async end(): Promise<string> {
-    this.#append(await this.#composer.end())
+  end(): string {
+    this.#append(this.#composer.end())
     this.#rewrite()
     return this.#bytes.toString()
   }
@@ -71,7 +71,7 @@ class Text {
     const text = new Text(composer, kept)
     for (const turn of turns) {
       if (turn.order < place.order || place.ahead?.includes(turn.order) === true) continue
-      text.#append(await composer.add(turn))
+      text.#append(composer.add(turn))
       if (place.cuts.includes(turn.order)) text.#append(composer.release())
     }
     return text
@@ -159,15 +159,15 @@ describe.each([
         const latest = new Map<number, Turn>()
         let isLater = false
         for (const { turn, isCut } of turnsOf(seed)) {
-          await whole.add(turn, isCut)
-          await text.add(turn, isCut)
+          whole.add(turn, isCut)
+          text.add(turn, isCut)
           latest.set(turn.order, turn)
           if (random() < 0.1) {
             isLater ||= composer.place.blocks > 0
             text = await text.resumeFrom((composer = compose()), [...latest.values()])
           }
         }
-        expect(await text.end()).toBe(await whole.end())
+        expect(text.end()).toBe(whole.end())
         expect(isLater).toBe(true)
       }
     })
