@@ -155,8 +155,7 @@ export class Composer {
 
   /** The whole text as it must be by now, in pieces that each take little time; it is so after {@link rewritten}. */
   *rewrite(): Generator<Piece> {
-    const { kept, isChanged } = this.#history
-    const pieces = rewrite({ format: this.#format, kept, from: this.#keptFrom, isChanged, isEnded: this.#ended })
+    const pieces = this.#madeAnew()
     if (this.#begun) {
       this.#rewrittenTail = yield* pieces
       return
@@ -166,6 +165,55 @@ export class Composer {
     for (; next.done !== true; next = pieces.next())
       yield typeof next.value === 'string' ? this.#headed(next.value) : ''
     this.#rewrittenTail = next.value
+  }
+
+  /**
+   * The text after some utterances have changed, in small pieces: as it was up to the first change, made again until it
+   * goes on as before, and so forth. Returns what goes on at its end.
+   */
+  *#madeAnew(): Generator<Piece, Tail> {
+    const format = this.#format
+    const { kept, isChanged } = this.#history
+    /** Where to make text again: what comes before a change depends on how it begins, too. */
+    const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
+    stops.push(beginning(kept, kept.length - 1))
+    let index = stops[0]!
+    let tail = new Tail(format, kept[index]?.position ?? this.#keptFrom)
+    yield { from: 0, to: tail.from.bytes }
+    let begun = index
+    for (let stop = 0; index < kept.length;) {
+      const entry = kept[index]!
+      entry.unpack()
+      while (stop < stops.length - 1 && stops[stop]! < index) stop += 1
+      const next = stops[stop]!
+      const old = entry.position
+      if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
+        yield tail.close(entry.start)
+        const { here } = tail
+        if (isDeepStrictEqual(here.state, old.state)) {
+          packAll(kept, begun, index + 1)
+          const by = format.isNumbered ? here.blocks - old.blocks : 0
+          const to = kept[next]?.position?.bytes ?? old.bytes
+          yield { from: old.bytes, to, ...(by !== 0 && { edit: (text) => renumber(text, by) }) }
+          for (const moved of kept.slice(index, next + 1)) {
+            if (moved.position !== undefined) moved.position = moveAlong(moved.position, old, here, by)
+          }
+          tail = new Tail(format, kept[next]?.position ?? here)
+          index = next
+          begun = next
+          continue
+        }
+      }
+      entry.blocks = 0
+      yield tail.append(entry)
+      if (entry.begins) {
+        packAll(kept, begun, index)
+        begun = index
+      }
+      index += 1
+    }
+    if (this.#ended) yield tail.close(Infinity)
+    return tail
   }
 
   /** Notes that the text is what {@link rewrite} said; until then it goes on as it was. */
@@ -338,62 +386,6 @@ class Tail {
     this.#bytes += Buffer.byteLength(text)
     return text
   }
-}
-
-interface Rewritten {
-  format: Format
-  kept: readonly Entry[]
-  from: Readonly<Position>
-  /** Whether an utterance is not, or not only, what was written in its place. */
-  isChanged: (entry: Entry) => boolean
-  isEnded: boolean
-}
-
-/**
- * The text after some utterances have changed, in small pieces: as it was up to the first change, made again until it
- * goes on as before, and so forth. Returns what goes on at its end.
- */
-function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten): Generator<Piece, Tail> {
-  /** Where to make text again: what comes before a change depends on how it begins, too. */
-  const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
-  stops.push(beginning(kept, kept.length - 1))
-  let index = stops[0]!
-  let tail = new Tail(format, kept[index]?.position ?? from)
-  yield { from: 0, to: tail.from.bytes }
-  let begun = index
-  for (let stop = 0; index < kept.length;) {
-    const entry = kept[index]!
-    entry.unpack()
-    while (stop < stops.length - 1 && stops[stop]! < index) stop += 1
-    const next = stops[stop]!
-    const old = entry.position
-    if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
-      yield tail.close(entry.start)
-      const { here } = tail
-      if (isDeepStrictEqual(here.state, old.state)) {
-        packAll(kept, begun, index + 1)
-        const by = format.isNumbered ? here.blocks - old.blocks : 0
-        const to = kept[next]?.position?.bytes ?? old.bytes
-        yield { from: old.bytes, to, ...(by !== 0 && { edit: (text) => renumber(text, by) }) }
-        for (const moved of kept.slice(index, next + 1)) {
-          if (moved.position !== undefined) moved.position = moveAlong(moved.position, old, here, by)
-        }
-        tail = new Tail(format, kept[next]?.position ?? here)
-        index = next
-        begun = next
-        continue
-      }
-    }
-    entry.blocks = 0
-    yield tail.append(entry)
-    if (entry.begins) {
-      packAll(kept, begun, index)
-      begun = index
-    }
-    index += 1
-  }
-  if (isEnded) yield tail.close(Infinity)
-  return tail
 }
 
 /** Index of the utterance with which those begin that lie together with the one at `index`. */
