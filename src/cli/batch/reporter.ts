@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import { Transform } from 'node:stream'
-import picocolors from 'picocolors'
 import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
 import type { Turn } from '../../model.ts'
@@ -10,7 +9,7 @@ import type { Command } from '../arguments.ts'
 import { isReaderGone } from '../exit-codes.ts'
 import { Screen } from '../view/live-view.ts'
 import { followEvents, type Streams, ConsoleReporter } from '../view/reporter.ts'
-import { count, phaseLine, printable, wantsColours } from '../view/text.ts'
+import { count, type Paint, painter, phaseLine, printable, wantsColours } from '../view/text.ts'
 import { overviewLine, resultLine, tableLines, type Tally, tallyOf, type UnderWay, underWayLine } from './text.ts'
 
 /** Inputs under way that are shown, also on a terminal that does not say how many lines it has. */
@@ -24,7 +23,7 @@ const MOST_NOTES = 1000
 export class BatchReporter extends ConsoleReporter {
   readonly #stderr: Streams['stderr']
   readonly #screen: Screen | undefined
-  readonly #dim: (text: string) => string
+  readonly #paint: Paint
   readonly #began = performance.now()
   readonly #underWay = new Map<number, UnderWay>()
   readonly #results: CaptionResult[] = []
@@ -44,7 +43,7 @@ export class BatchReporter extends ConsoleReporter {
     const isLive = stderr.isTTY === true && !command.json && !command.quiet && env['TERM'] !== 'dumb'
     this.#screen = isLive ? new Screen(stderr, (width) => this.#lines(width)) : undefined
     this.json?.once('error', (error) => (this.failure = isReaderGone(error) ? undefined : error))
-    this.#dim = picocolors.createColors(wantsColours(isLive, env)).dim
+    this.#paint = painter(wantsColours(isLive, env))
   }
 
   plan(jobs: readonly CaptionJob[]): void {
@@ -153,6 +152,6 @@ export class BatchReporter extends ConsoleReporter {
     const most = rows > LEAST_ROWS ? Math.min(MOST_SHOWN, rows - LEAST_ROWS) : MOST_SHOWN
     const hidden = underWay.length > most ? [`… and ${underWay.length - most} more`] : []
     const lines = [...underWay.slice(0, most).map((one) => underWayLine(one, width)), ...hidden]
-    return [...lines, overviewLine(overview, width)].map(this.#dim)
+    return [...lines, overviewLine(overview, width)].map((line) => this.#paint('dim', line))
   }
 }

@@ -5,18 +5,15 @@ import { splitByWidth, textWidth } from '../../captions/width.ts'
 import { wordRuns } from '../../captions/segments.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress } from '../../pipeline/progress.ts'
-import { clock, count, printable } from './text.ts'
+import { clock, count, type Paint, painter, printable } from './text.ts'
 import { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
-import picocolors from 'picocolors'
-
-export type Colours = ReturnType<typeof picocolors.createColors>
 
 const PALETTE = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const
 
 export interface TurnStyle {
   names: SpeakerNames
-  colours: Colours
+  paint: Paint
   speakers: SpeakerColours
 }
 
@@ -32,9 +29,9 @@ export interface LiveViewOptions {
   colours: boolean
 }
 
-export function turnStyle({ names, colours: hasColours }: LiveViewOptions): TurnStyle {
-  const colours = picocolors.createColors(hasColours)
-  return { names, colours, speakers: new SpeakerColours(colours) }
+export function turnStyle({ names, colours }: LiveViewOptions): TurnStyle {
+  const paint = painter(colours)
+  return { names, paint, speakers: new SpeakerColours(paint) }
 }
 
 /**
@@ -116,7 +113,7 @@ export class LiveView extends Writable {
   #lines(width: number): string[] {
     const open = [...this.#partials.values()].slice(-MOST_PARTIALS)
     const lines = open.map((turn) => partialLine(turn, width, this.#style))
-    return [...lines, this.#style.colours.dim(this.#status ?? this.#progressLine(width))]
+    return [...lines, this.#style.paint('dim', this.#status ?? this.#progressLine(width))]
   }
 
   #progressLine(width: number): string {
@@ -288,7 +285,7 @@ export class Corrections {
 
   /** The lines of those that have come since it was last asked: `corrected: 00:01:02 Alice: text`. */
   take(): string[] {
-    const mark = this.#style.colours.dim('corrected:')
+    const mark = this.#style.paint('dim', 'corrected:')
     const lines = this.#waiting.flatMap((turn) => finalLines(turn, this.#style).map((line) => `${mark} ${line}`))
     if (this.#more > 0) lines.push(`${mark} ${this.#more} more`)
     this.#waiting = []
@@ -298,26 +295,26 @@ export class Corrections {
 }
 
 /** The lines of a final turn, one for each speaker's run of words: `00:01:02 Alice: text`. Nothing in them moves the cursor. */
-export function finalLines(turn: Turn, { names, colours, speakers }: TurnStyle): string[] {
+export function finalLines(turn: Turn, { names, paint, speakers }: TurnStyle): string[] {
   return wordRuns(turn).flatMap((segment) => {
     const text = printable(segment.text)
     if (text === '') return []
     const speaker = attributed(segment.speaker) ?? segment.channel
     const name = printable(displayName(speaker, names, segment.words) ?? '')
     const [time = ''] = vttTimestamp(segment.start).split('.')
-    return [`${colours.dim(time)} ${name === '' ? '' : `${speakers.paint(speaker, `${name}:`)} `}${text}`]
+    return [`${paint('dim', time)} ${name === '' ? '' : `${speakers.paint(speaker, `${name}:`)} `}${text}`]
   })
 }
 
 /** One line, of `width` columns at most, with the end of a turn that is still open. */
-export function partialLine(turn: Turn, width: number, { names, colours, speakers }: TurnStyle): string {
+export function partialLine(turn: Turn, width: number, { names, paint, speakers }: TurnStyle): string {
   const last = turn.words.findLast((word) => attributed(word.speaker) !== undefined)
   const speaker = attributed(last?.speaker) ?? attributed(turn.speaker) ?? turn.channel
   const name = headToWidth(printable(displayName(speaker, names, turn.words) ?? ''), Math.floor(width / 3))
   const label = name === '' ? '' : `${name}: `
   const spoken = turn.transcript === '' ? turn.words.map((word) => word.text).join(' ') : turn.transcript
   const text = tailToWidth(printable(spoken), width - textWidth(label))
-  return `${label === '' ? '' : speakers.paint(speaker, label)}${colours.dim(text)}`
+  return `${label === '' ? '' : speakers.paint(speaker, label)}${paint('dim', text)}`
 }
 
 /** The beginning of `text` that fits into `width` columns. */
@@ -347,18 +344,18 @@ export function tailToWidth(text: string, width: number): string {
 
 /** Gives each speaker a colour of the terminal, in order of appearance; the seventh has that of the first, bold. */
 export class SpeakerColours {
-  readonly #colours: Colours
+  readonly #paint: Paint
   readonly #seen = new Map<string, number>()
 
-  constructor(colours: Colours) {
-    this.#colours = colours
+  constructor(paint: Paint) {
+    this.#paint = paint
   }
 
   paint(speaker: string | undefined, text: string): string {
     if (speaker === undefined) return text
     let place = this.#seen.get(speaker)
     if (place === undefined) this.#seen.set(speaker, (place = this.#seen.size))
-    const painted = this.#colours[PALETTE[place % PALETTE.length] ?? 'cyan'](text)
-    return Math.floor(place / PALETTE.length) % 2 === 1 ? this.#colours.bold(painted) : painted
+    const painted = this.#paint(PALETTE[place % PALETTE.length] ?? 'cyan', text)
+    return Math.floor(place / PALETTE.length) % 2 === 1 ? this.#paint('bold', painted) : painted
   }
 }

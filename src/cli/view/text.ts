@@ -1,5 +1,6 @@
 import { cleanText } from '../../captions/text.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
+import { styleText } from 'node:util'
 
 /** Marks that turn the direction of everything after them, beyond the text they stand in. */
 const DIRECTION = /[\u202A-\u202E\u2066-\u2069]/g
@@ -20,6 +21,13 @@ export function printableLines(text: string): string[] {
 /** Whether to write colours: only to a terminal that has them, and never where `NO_COLOR` is set. */
 export function wantsColours(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): boolean {
   return isTerminal && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === ''
+}
+
+/** Gives a text a colour or another style of Node's `styleText()`. */
+export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
+
+export function painter(hasColours: boolean): Paint {
+  return hasColours ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text
 }
 
 /** Milliseconds as a clock shows them: `0:07`, `12:34`, `1:02:03`. */

@@ -1,5 +1,5 @@
 import { textWidth } from '../../../src/captions/width.ts'
-import { clock, count, wantsColours } from '../../../src/cli/view/text.ts'
+import { clock, count, painter, wantsColours } from '../../../src/cli/view/text.ts'
 import {
   bar,
   finalLines,
@@ -7,17 +7,15 @@ import {
   partialLine,
   progressLine,
   span,
-  SpeakerColours,
+  turnStyle,
 } from '../../../src/cli/view/live-view.ts'
 import type { Turn } from '../../../src/model.ts'
 import { makeTurn } from '../../captions/example-turn.ts'
 import { FakeTerminal } from '../fake-terminal.ts'
 import fc from 'fast-check'
-import picocolors from 'picocolors'
 import { describe, expect, it, vi } from 'vitest'
 
-const plain = picocolors.createColors(false)
-const style = { names: { A: 'Alice' }, colours: plain, speakers: new SpeakerColours(plain) }
+const style = turnStyle({ names: { A: 'Alice' }, colours: false })
 const hostile = 'evil\u001B[2J\u001B]0;title\u0007\u009B31m'
 
 async function shown(view: LiveView, ...turns: Turn[]): Promise<void> {
@@ -143,13 +141,12 @@ it('counts on while nothing is told, and stops when it is closed', () => {
 
 describe('turns on a terminal', () => {
   it('have a line for each speaker, and the colour of that speaker', () => {
-    const colours = picocolors.createColors(true)
-    const coloured = { names: {}, colours, speakers: new SpeakerColours(colours) }
-    const lines = finalLines(makeTurn(0, 'A:one B:two A:three'), coloured)
+    const paint = painter(true)
+    const lines = finalLines(makeTurn(0, 'A:one B:two A:three'), turnStyle({ names: {}, colours: true }))
     expect(lines).toHaveLength(3)
-    expect(lines[0]).toContain(colours.cyan('Speaker A:'))
-    expect(lines[1]).toContain(colours.yellow('Speaker B:'))
-    expect(lines[2]).toContain(colours.cyan('Speaker A:'))
+    expect(lines[0]).toContain(paint('cyan', 'Speaker A:'))
+    expect(lines[1]).toContain(paint('yellow', 'Speaker B:'))
+    expect(lines[2]).toContain(paint('cyan', 'Speaker A:'))
   })
 
   it('fit into one line while they are open', () => {
