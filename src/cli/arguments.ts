@@ -10,7 +10,7 @@ import {
 } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
 import type { FfmpegOptions } from '../ffmpeg/arguments.ts'
-import { checkNumber, checkOneOf, defined } from '../options.ts'
+import { checkOneOf, defined } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { HeardRange } from '../stream/options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
@@ -144,17 +144,18 @@ export function filesOf({ outputs, mux, burn }: Pick<Command, 'outputs' | 'mux' 
   return [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
 }
 
-/** Options that replace limits of the preset, with the range of each. */
+/** Options that replace limits of the preset, and what the layout calls them. */
 const LIMITS = {
-  'max-line-width': { name: 'maxLineWidth', least: 8, most: 1000 },
-  'max-lines': { name: 'maxLines', least: 1, most: 2 },
-  'min-duration': { name: 'minDuration', least: 1, most: 60_000 },
-  'max-duration': { name: 'maxDuration', least: 500, most: 600_000 },
-  'min-gap': { name: 'minGap', least: 0, most: 10_000 },
+  'max-line-width': 'maxLineWidth',
+  'max-lines': 'maxLines',
+  'min-duration': 'minDuration',
+  'max-duration': 'maxDuration',
+  'min-gap': 'minGap',
+  cps: 'maxReadingSpeed',
 } as const
 
 /** All options on how captions look. */
-export const LAYOUT_FLAGS = ['preset', ...Object.keys(LIMITS), 'cps']
+export const LAYOUT_FLAGS = ['preset', ...Object.keys(LIMITS)]
 
 /** A transcript, which is not heard but written anew. */
 export const TRANSCRIPT = /\.(?:jsonl|srt|vtt)$/i
@@ -330,13 +331,11 @@ function onlyFormat(given: readonly string[] = ['srt']): CaptionFormat {
 
 function parseLimits(values: Values, preset: PresetName): Command['limits'] {
   const limits: Command['limits'] = {}
-  for (const [option, { name, least, most }] of Object.entries(LIMITS)) {
-    const value = integer(`--${option}`, values[option as keyof typeof LIMITS], least, most)
-    if (value !== undefined) limits[name] = value
+  for (const [option, name] of Object.entries(LIMITS)) {
+    const value = numberOrText(values[option as keyof typeof LIMITS])
+    layoutChecks[name](`--${option}`, value)
+    if (value !== undefined) limits[name] = value as number
   }
-  const cps = numberOrText(values.cps)
-  checkNumber('--cps', cps, 1, 1000, 'characters a second')
-  if (cps !== undefined) limits.maxReadingSpeed = cps as number
   const { minDuration, maxDuration } = { ...layoutSettings({ preset }), ...limits }
   if (minDuration > maxDuration) {
     throw usage(`--min-duration must be at most --max-duration; got ${minDuration} and ${maxDuration} ms`)
