@@ -5,7 +5,7 @@ import { isList } from '../../batch/inputs.ts'
 import { checkOneOf, defined } from '../../options.ts'
 import { redact } from '../../redact.ts'
 import { type CaptionFormat, captionFormats } from '../../captions/formats/options.ts'
-import { integer, usage } from '../options.ts'
+import { integer, type parseOptions, usage } from '../options.ts'
 
 /** What is asked of many inputs, as `captionAll()` takes it. */
 export interface BatchCommand extends Required<
@@ -25,13 +25,7 @@ export const BATCH_OPTIONS = {
   'continue-on-error': { type: 'boolean' },
 } as const
 
-interface Values {
-  'output-dir'?: string | undefined
-  format?: readonly string[] | undefined
-  'skip-existing'?: boolean | undefined
-  overwrite?: boolean | undefined
-  jobs?: string | undefined
-  'continue-on-error'?: boolean | undefined
+type Values = ReturnType<typeof parseOptions<typeof BATCH_OPTIONS>>['values'] & {
   'no-clobber'?: boolean | undefined
   resume?: boolean | undefined
   /** Options of a single input. */
