@@ -157,14 +157,18 @@ export function checkBookFolder(book: string): void {
   throw usage(`there is no folder ${folder} for the voice book ${path.basename(book)}; make it, or name another file`)
 }
 
+/** The text of a file that is named by an option. @throws ConfigurationError `INVALID_OPTION` */
+export function readNamed(option: string, file: string, of?: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw usage(`${option} cannot be read: ${(error as Error).message}`, of)
+  }
+}
+
 /** The key in a file. @throws ConfigurationError `INVALID_OPTION` */
 export function readKey(file: string): string {
-  let key: string
-  try {
-    key = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw usage(`--api-key-file cannot be read: ${(error as Error).message}`)
-  }
+  const key = readNamed('--api-key-file', file).trim()
   if (key === '') throw usage(`--api-key-file ${file} is empty`)
   return key
 }

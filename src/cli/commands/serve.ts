@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { embeddedEngine, reserveModels } from '../../engine/embedded.ts'
@@ -9,7 +9,7 @@ import { type ServerOptions, serve, type StreamingServer, type TlsOptions } from
 import { isLoopback, tlsTrouble } from '../../server/options.ts'
 import { onceAborted, unlessAborted } from '../../stream-helpers.ts'
 import { EXIT, interrupts } from '../exit-codes.ts'
-import { integer, parseOptions, usage } from '../options.ts'
+import { integer, parseOptions, readNamed, usage } from '../options.ts'
 import { type Log, logTo, type Output } from '../view/text.ts'
 
 const DEFAULT_PORT = 8080
@@ -217,11 +217,7 @@ function readKeys(file: string): string[] {
 }
 
 function read(option: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw wrong(`${option} cannot be read: ${(error as Error).message}`)
-  }
+  return readNamed(option, file, 'diarize-stream serve')
 }
 
 /** An engine of the user's own. */
