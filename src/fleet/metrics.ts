@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { refusedOption } from '../options.ts'
@@ -118,11 +119,9 @@ async function registryOf(worker: FleetWorker, jobs: () => Promise<Readonly<Reco
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      const message = `metrics cannot be served at ${host}:${port}: ${cause.message}; choose another port`
-      reject(refusedOption('metrics.port', message, cause))
-    })
-    server.listen(port, host, resolve)
+  server.listen(port, host)
+  await once(server, 'listening').catch((cause: Error) => {
+    const message = `metrics cannot be served at ${host}:${port}: ${cause.message}; choose another port`
+    throw refusedOption('metrics.port', message, cause)
   })
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type Server, Socket } from 'node:net'
@@ -66,10 +67,8 @@ export class Listener {
   async listen(): Promise<void> {
     const { host, port } = this.#address
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once('error', reject)
-        this.#server.listen(port, host, resolve)
-      })
+      this.#server.listen(port, host)
+      await once(this.#server, 'listening')
     } catch (cause) {
       const { message, code } = cause as NodeJS.ErrnoException
       const option = code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'
