@@ -79,7 +79,7 @@ export function writeToneWord(sign: ToneSign): Int16Array {
 
 /** Reads a whole word; `undefined` unless every tone is clear, the checksum right, and no sample shifted. */
 export function readToneWord(samples: Int16Array): ToneSign | undefined {
-  if (samples.length !== WORD_SAMPLES || readSync(samples) === undefined) return undefined
+  if (samples.length !== WORD_SAMPLES || share(samples, 0, SYNC, energy(samples, 0)) < LEAST_SHARE) return undefined
   const tones: number[] = []
   for (let symbol = 1; symbol < SYMBOLS; symbol++) {
     const tone = readTone(samples, symbol * SYMBOL_SAMPLES)
@@ -89,10 +89,6 @@ export function readToneWord(samples: Int16Array): ToneSign | undefined {
   const sign = { word: number(tones.slice(0, WORD_DIGITS)), speaker: tones[WORD_DIGITS]! }
   const right = sign.speaker <= LARGEST_SPEAKER && number(tones.slice(WORD_DIGITS + 1)) === checksum(sign)
   return right && resemblance(samples, writeToneWord(sign)) >= LEAST_RESEMBLANCE ? sign : undefined
-}
-
-function readSync(samples: Int16Array): number | undefined {
-  return share(samples, 0, SYNC, energy(samples, 0)) >= LEAST_SHARE ? SYNC : undefined
 }
 
 function readTone(samples: Int16Array, from: number): number | undefined {
