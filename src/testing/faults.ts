@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream'
+import { Duplex, Writable } from 'node:stream'
 import type { ServerMessage, TurnMessage } from '../protocol/messages.ts'
 import { type Check, checkBoolean, checkOneOf, integer, number, string } from '../options.ts'
 import { refuseUpgrade, resetConnection } from '../server/listener.ts'
@@ -246,10 +246,8 @@ export const faultChecks: Readonly<Record<string, Check>> = {
 /** Writes in pieces of so many bytes with pauses between, so that what arrives is cut anywhere. */
 function splitWrites(socket: Duplex, bytes: number, pauseMs: number): Duplex {
   let timer: NodeJS.Timeout | undefined
-  const slow = new Duplex({
-    writableHighWaterMark: 1024,
-    readableHighWaterMark: 16_384,
-    read: () => socket.resume(),
+  const slow = new Writable({
+    highWaterMark: 1024,
     write(chunk: Buffer, _encoding, callback) {
       const writeFrom = (at: number) => {
         if (at >= chunk.length) return callback()
@@ -268,10 +266,5 @@ function splitWrites(socket: Duplex, bytes: number, pauseMs: number): Duplex {
       callback(error)
     },
   })
-  socket.on('data', (chunk: Buffer) => {
-    if (!slow.push(chunk)) socket.pause()
-  })
-  socket.once('end', () => slow.push(null))
-  socket.once('close', () => slow.destroy())
-  return slow
+  return Duplex.from({ readable: socket, writable: slow })
 }
