@@ -2,7 +2,7 @@ import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
 import type { Progress } from '../../pipeline/progress.ts'
 import { isPartial } from '../exit-codes.ts'
-import { bar, headToWidth, progressLine, span, tailToWidth } from '../view/live-view.ts'
+import { barLine, headToWidth, progressLine, span, tailToWidth } from '../view/live-view.ts'
 import { clock, count, printable } from '../view/text.ts'
 import { explanation } from '../wording.ts'
 
@@ -144,9 +144,7 @@ export function overviewLine({ tally, doneBytes, workBytes, underWay }: Overview
   const { inputs, done, failed, skipped } = tally
   const finished = done + failed + skipped
   const text = `${finished} of ${inputs}${failed > 0 ? `, ${failed} failed` : ''}${left}`
-  const room = width - text.length - 10
-  if (room < 8) return headToWidth(text, width)
-  return `${bar(part, Math.min(24, room))}  ${String(Math.floor(part * 100)).padStart(3)} %  ${text}`
+  return barLine(part, `${String(Math.floor(part * 100)).padStart(3)} %  ${text}`, width)
 }
 
 /** Most of a line that the name of an input takes. */
