@@ -95,17 +95,14 @@ export class LocalOutputs implements JobOutputs {
    * predecessor had: until then a successor goes on from that.
    */
   async prepare(sinks: readonly object[]): Promise<void> {
-    await this.#takeCheckpoint(sinks)
-    await this.#removeOlder()
-  }
-
-  async #takeCheckpoint(sinks: readonly object[]): Promise<void> {
-    if (this.#before === undefined) return
     const before = this.#before
     this.#before = undefined
-    const certain = certainFiles(before)
-    const own = checkpointFor(before.checkpoint, sinks, (file) => certain.get(path.extname(file)) ?? '')
-    await replaceFile(this.checkpoint, formatCheckpoint(own))
+    if (before !== undefined) {
+      const certain = certainFiles(before)
+      const own = checkpointFor(before.checkpoint, sinks, (file) => certain.get(path.extname(file)) ?? '')
+      await replaceFile(this.checkpoint, formatCheckpoint(own))
+    }
+    await this.#removeOlder()
   }
 
   targets(): { output: FleetOutput; target: string }[] {
