@@ -7,31 +7,34 @@ export type PrerecordedOperation = 'upload' | 'create' | 'poll' | 'list' | 'dele
 
 const operations: readonly PrerecordedOperation[] = ['upload', 'create', 'poll', 'list', 'delete']
 
-/** What a {@link prerecordedServer} can do wrong with a request. */
+/**
+ * What a {@link prerecordedServer} can do wrong with a request.
+ *
+ * - `none`: does nothing wrong: a good server.
+ * - `status`: answers with `status` and `message`, and does nothing.
+ * - `drop`: resets the connection after `afterBytes` of the request's body, and does nothing.
+ * - `loseAnswer`: does what it was asked to, and resets the connection instead of an answer.
+ * - `hang`: takes the request and never answers.
+ * - `stall`: takes `afterBytes` of an upload, then nothing more.
+ * - `slow`: takes an upload slowly, `bytesPerSecond`.
+ * - `garbage`: answers with what is no JSON.
+ * - `endless`: sends an answer that never ends.
+ * - `failed`: for `create`: the transcript ends in `status: 'error'`, with `message`.
+ * - `neverReady`: for `create`: the transcript is never ready.
+ * - `cutShort`: for `create`: only the first `heardMs` of the audio are heard.
+ */
 export type PrerecordedFaultName =
-  /** Nothing. */
   | 'none'
-  /** Answers with `status` and `message`, and does nothing. */
   | 'status'
-  /** Resets the connection after `afterBytes` of the request's body, and does nothing. */
   | 'drop'
-  /** Does what it was asked to, and resets the connection instead of an answer. */
   | 'loseAnswer'
-  /** Takes the request and never answers. */
   | 'hang'
-  /** Takes `afterBytes` of an upload, then nothing more. */
   | 'stall'
-  /** Takes an upload slowly, `bytesPerSecond`. */
   | 'slow'
-  /** Answers with what is no JSON. */
   | 'garbage'
-  /** Sends an answer that never ends. */
   | 'endless'
-  /** For `create`: the transcript ends in `status: 'error'`, with `message`. */
   | 'failed'
-  /** For `create`: the transcript is never ready. */
   | 'neverReady'
-  /** For `create`: only the first `heardMs` of the audio are heard. */
   | 'cutShort'
 
 const faultNames: readonly PrerecordedFaultName[] = [
