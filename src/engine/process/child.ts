@@ -1,5 +1,5 @@
 import { loadSherpa, type SherpaAnswer, type SherpaPackage, type SherpaRequest } from './sherpa.ts'
-import { SherpaWork } from './worker.ts'
+import { collect, SherpaWork } from './worker.ts'
 
 /** The process that holds the models: calls are done in order, and it ends with its parent. */
 
@@ -30,7 +30,7 @@ process.on('message', (request: SherpaRequest) => {
       },
     })
   }
-  collect(request)
+  keepLevel(request)
 })
 
 // Whoever started this knows by it that a Node.js runs it.
@@ -39,11 +39,11 @@ send({ id: -1, output: undefined, memory: memory() })
 class PackageMissing extends Error {}
 
 /** Keeps the memory of a process level that hears audio for weeks. */
-function collect({ input }: SherpaRequest): void {
+function keepLevel({ input }: SherpaRequest): void {
   if ('samples' in input) received += input.samples.byteLength
   if (received < collectAfter) return
   received = 0
-  globalThis.gc?.()
+  collect()
 }
 
 function find(): SherpaPackage {

@@ -78,7 +78,7 @@ export class SherpaProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the flags of this process, among them those of a debugger, whose port is taken. Where all processors are
       // busy, V8 would let a young generation of tens of megabytes gather.
-      execArgv: ['--expose-gc', '--max-semi-space-size=1'],
+      execArgv: ['--max-semi-space-size=1'],
       env: environment(),
     })
     this.#child = child

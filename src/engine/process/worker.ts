@@ -123,13 +123,13 @@ export class SherpaWork {
   }
 
   #load(model: RecogniserModel, hotwords: boolean, language = ''): void {
-    const { tokens } = model.files
-    if (tokens === undefined || readFileSync(tokens, 'utf8').trim() === '') throw new Error('its tokens.txt is empty')
+    const { tokens = '' } = model.files
+    const text = tokens === '' ? '' : readFileSync(tokens, 'utf8')
+    if (text.trim() === '') throw new Error('its tokens.txt is empty')
     if (model.mode === 'streaming') {
       this.#online = new this.#sherpa.OnlineRecognizer(recogniserConfig(model, tokens))
       return
     }
-    const text = readFileSync(tokens, 'utf8')
     const vocabulary = hotwords ? new Vocabulary(text) : undefined
     // The library loses characters whose bytes are in two tokens, so it gets a vocabulary of bytes in hexadecimal.
     const other = model.kind === 'whisper' ? bytesInHex(text) : vocabulary?.signed()
@@ -280,7 +280,7 @@ function withinLimits(samples: Float32Array): Float32Array {
 
 setFlagsFromString('--expose-gc')
 /** The memory of a stream is the library's and goes with the object, which the collector does not know to be large. */
-const collect = runInNewContext('gc') as () => void
+export const collect = runInNewContext('gc') as () => void
 
 function toFloat(samples: Int16Array): Float32Array {
   return Float32Array.from(samples, (sample) => sample / 32_768)
