@@ -256,7 +256,8 @@ class SegmentWriter implements DestinationWriter {
 /** Never fires. */
 const never = new AbortController().signal
 
-async function put(
+/** Puts an object in place of the version `replaced`. @throws (rejects with) OutputError; the reason of `signal` */
+export async function put(
   store: ObjectStore,
   name: string,
   bytes: Uint8Array,
@@ -264,11 +265,9 @@ async function put(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   signal.throwIfAborted()
-  try {
-    return await store.put(name, bytes, replaced, signal)
-  } catch (error) {
-    throw unwritable(store.address, error)
-  }
+  return store.put(name, bytes, replaced, signal).catch((error: unknown) => {
+    throw signal.aborted ? error : unwritable(store.address, error)
+  })
 }
 
 function fenced(target: string, epoch: number, { epoch: currentEpoch }: Manifest): OutputError {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Checkpoint, formatCheckpoint, maxCheckpointBytes, parseCheckpoint } from '../checkpoint/checkpoint.ts'
-import { mayPass, unwritable } from '../destinations/segmented-text.ts'
+import { mayPass, put, unwritable } from '../destinations/segmented-text.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { CheckpointError, OutputError } from '../errors.ts'
 import { defined } from '../options.ts'
@@ -301,19 +301,6 @@ async function get(store: ObjectStore, name: string, length: number, signal: Abo
   signal.throwIfAborted()
   return store.get(name, { from: 0, length }, signal).catch((error: unknown) => {
     throw signal.aborted ? error : unreachable(store.address, error)
-  })
-}
-
-async function put(
-  store: ObjectStore,
-  name: string,
-  bytes: Uint8Array,
-  replaced: string | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  signal.throwIfAborted()
-  return store.put(name, bytes, replaced, signal).catch((error: unknown) => {
-    throw signal.aborted ? error : unwritable(store.address, error)
   })
 }
 
