@@ -14,7 +14,7 @@ const PALETTE = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const
 export interface TurnStyle {
   names: SpeakerNames
   paint: Paint
-  speakers: SpeakerColours
+  paintSpeaker: (speaker: string | undefined, text: string) => string
 }
 
 /** Time between two drawings, in milliseconds; fast engines give hundreds of partials a second. */
@@ -31,7 +31,7 @@ export interface LiveViewOptions {
 
 export function turnStyle({ names, colours }: LiveViewOptions): TurnStyle {
   const paint = painter(colours)
-  return { names, paint, speakers: new SpeakerColours(paint) }
+  return { names, paint, paintSpeaker: speakerPainter(paint) }
 }
 
 /**
@@ -295,26 +295,26 @@ export class Corrections {
 }
 
 /** The lines of a final turn, one for each speaker's run of words: `00:01:02 Alice: text`. Nothing in them moves the cursor. */
-export function finalLines(turn: Turn, { names, paint, speakers }: TurnStyle): string[] {
+export function finalLines(turn: Turn, { names, paint, paintSpeaker }: TurnStyle): string[] {
   return wordRuns(turn).flatMap((segment) => {
     const text = printable(segment.text)
     if (text === '') return []
     const speaker = attributed(segment.speaker) ?? segment.channel
     const name = printable(displayName(speaker, names, segment.words) ?? '')
     const [time = ''] = vttTimestamp(segment.start).split('.')
-    return [`${paint('dim', time)} ${name === '' ? '' : `${speakers.paint(speaker, `${name}:`)} `}${text}`]
+    return [`${paint('dim', time)} ${name === '' ? '' : `${paintSpeaker(speaker, `${name}:`)} `}${text}`]
   })
 }
 
 /** One line, of `width` columns at most, with the end of a turn that is still open. */
-export function partialLine(turn: Turn, width: number, { names, paint, speakers }: TurnStyle): string {
+export function partialLine(turn: Turn, width: number, { names, paint, paintSpeaker }: TurnStyle): string {
   const last = turn.words.findLast((word) => attributed(word.speaker) !== undefined)
   const speaker = attributed(last?.speaker) ?? attributed(turn.speaker) ?? turn.channel
   const name = headToWidth(printable(displayName(speaker, names, turn.words) ?? ''), Math.floor(width / 3))
   const label = name === '' ? '' : `${name}: `
   const spoken = turn.transcript === '' ? turn.words.map((word) => word.text).join(' ') : turn.transcript
   const text = tailToWidth(printable(spoken), width - textWidth(label))
-  return `${label === '' ? '' : speakers.paint(speaker, label)}${paint('dim', text)}`
+  return `${label === '' ? '' : paintSpeaker(speaker, label)}${paint('dim', text)}`
 }
 
 /** The beginning of `text` that fits into `width` columns. */
@@ -343,19 +343,13 @@ export function tailToWidth(text: string, width: number): string {
 }
 
 /** Gives each speaker a colour of the terminal, in order of appearance; the seventh has that of the first, bold. */
-export class SpeakerColours {
-  readonly #paint: Paint
-  readonly #seen = new Map<string, number>()
-
-  constructor(paint: Paint) {
-    this.#paint = paint
-  }
-
-  paint(speaker: string | undefined, text: string): string {
+function speakerPainter(paint: Paint): TurnStyle['paintSpeaker'] {
+  const seen = new Map<string, number>()
+  return (speaker, text) => {
     if (speaker === undefined) return text
-    let place = this.#seen.get(speaker)
-    if (place === undefined) this.#seen.set(speaker, (place = this.#seen.size))
-    const painted = this.#paint(PALETTE[place % PALETTE.length] ?? 'cyan', text)
-    return Math.floor(place / PALETTE.length) % 2 === 1 ? this.#paint('bold', painted) : painted
+    const place = seen.get(speaker) ?? seen.size
+    seen.set(speaker, place)
+    const painted = paint(PALETTE[place % PALETTE.length] ?? 'cyan', text)
+    return Math.floor(place / PALETTE.length) % 2 === 1 ? paint('bold', painted) : painted
   }
 }
