@@ -41,7 +41,7 @@ export class AudioInput implements ClientAudio {
   readonly #format: AudioFormat
   readonly #aligner: BlockAligner
   readonly #resampler: Resampler
-  readonly #pace: PaceLimit
+  readonly #checkPace: PaceCheck
   #bytes = 0
   #shortMs = 0
 
@@ -58,7 +58,7 @@ export class AudioInput implements ClientAudio {
     }
     this.#aligner = new BlockAligner(blockSize(this.#format))
     this.#resampler = new Resampler(settings.sampleRate, engineRate)
-    this.#pace = new PaceLimit(maxAheadMs)
+    this.#checkPace = paceCheck(maxAheadMs)
   }
 
   get receivedMs(): number {
@@ -68,7 +68,7 @@ export class AudioInput implements ClientAudio {
   accept(message: Buffer, now: number): (taker: SampleTaker) => Promise<void> | void {
     const ms = bytesToMs(message.length, this.#format)
     this.#checkLength(ms)
-    this.#pace.check(this.receivedMs + ms, now)
+    this.#checkPace(this.receivedMs + ms, now)
     this.#bytes += message.length
     const decoded = decodeSamples(this.#aligner.push(message), this.#format.encoding)
     const samples = floatToInt16(this.#resampler.process(decoded))
@@ -93,21 +93,16 @@ export class AudioInput implements ClientAudio {
   }
 }
 
-/** Refuses audio that comes too fast. */
-export class PaceLimit {
-  readonly #maxAheadMs: number
-  #startedAt: number | undefined
+/** What refuses audio that comes too fast. @throws Refusal (3007) where `receivedMs`, in all, is too much at `now`. */
+export type PaceCheck = (receivedMs: number, now: number) => void
 
-  /** @param maxAheadMs - audio that may have come beyond the time since the first message. */
-  constructor(maxAheadMs: number) {
-    this.#maxAheadMs = maxAheadMs
-  }
-
-  /** @throws Refusal (3007) where `receivedMs` of audio, in all, is too much at `now`. */
-  check(receivedMs: number, now: number): void {
-    this.#startedAt ??= now
-    const elapsed = now - this.#startedAt
-    if (receivedMs - elapsed <= this.#maxAheadMs) return
+/** @param maxAheadMs - audio that may have come beyond the time since the first message. */
+export function paceCheck(maxAheadMs: number): PaceCheck {
+  let startedAt: number | undefined
+  return (receivedMs, now) => {
+    startedAt ??= now
+    const elapsed = now - startedAt
+    if (receivedMs - elapsed <= maxAheadMs) return
     const seconds = `${(receivedMs / 1000).toFixed(1)} sec. audio in ${(elapsed / 1000).toFixed(6)} sec`
     throw new Refusal(3007, `Audio Transmission Rate Exceeded: Received ${seconds}`)
   }

@@ -8,7 +8,7 @@ import { FfmpegProcess } from '../ffmpeg/process.ts'
 import { oneLine } from '../redact.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 import type { Encoding } from '../protocol/parameters.ts'
-import { type ClientAudio, PaceLimit, type SampleTaker } from './audio-input.ts'
+import { type ClientAudio, type PaceCheck, paceCheck, type SampleTaker } from './audio-input.ts'
 
 /** What FFmpeg may hold of what it was given, in ms: a frame that it cannot know to be whole, and the filter. */
 const HELD_MS = 150
@@ -26,7 +26,7 @@ export type CompressedEncoding = Exclude<Encoding, 'pcm_s16le' | 'pcm_mulaw'>
  */
 export class CompressedInput implements ClientAudio {
   readonly #counter: PacketCounter
-  readonly #pace: PaceLimit
+  readonly #checkPace: PaceCheck
   readonly #aligner = new BlockAligner(2)
   readonly #codec: string
   readonly #args: string[]
@@ -56,7 +56,7 @@ export class CompressedInput implements ClientAudio {
     this.#codec = encoding === 'aac' ? 'AAC frame' : 'Opus packet'
     this.#counter =
       encoding === 'aac' ? new AdtsCounter() : encoding === 'opus' ? new OpusCounter() : new OggOpusCounter()
-    this.#pace = new PaceLimit(maxAheadMs)
+    this.#checkPace = paceCheck(maxAheadMs)
     this.#args = streamArguments(encoding === 'aac' ? 'aac' : 'ogg', engineRate)
     this.#sampleRate = engineRate
     this.#schedule = schedule
@@ -74,7 +74,7 @@ export class CompressedInput implements ClientAudio {
       throw this.#undecodable((error as Error).message)
     }
     const until = this.receivedMs
-    this.#pace.check(until, now)
+    this.#checkPace(until, now)
     return (taker) => this.#write(bytes, until, taker)
   }
 
