@@ -1,14 +1,8 @@
+import type { Worker } from 'bullmq'
 import type { JobKind } from './jobs.ts'
 
-/** What is used here of a worker of BullMQ. */
-export interface JobTaker {
-  /** Most jobs at a time, at least 1. */
-  concurrency: number
-  isPaused(): boolean
-  isRunning(): boolean
-  pause(doNotWaitActive: boolean): Promise<void>
-  resume(): Promise<void>
-}
+/** What is used here of a worker of BullMQ, which takes `concurrency` jobs at a time, at least 1. */
+export type JobTaker = Pick<Worker, 'concurrency' | 'isPaused' | 'isRunning' | 'pause' | 'resume'>
 
 /**
  * Divides the places of a worker: live inputs can have each of them, and recordings those that are left, so that no live input
