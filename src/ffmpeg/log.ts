@@ -268,6 +268,12 @@ export interface FfmpegRun {
 /** Signals by which a program ends that does what it may not. */
 const crashes = new Set<string>(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT'])
 
+/**
+ * FFmpeg's exit code after it has read an input to its end and could decode less than a third of its packets. A phone says
+ * in AMR that it sends nothing of a silence, and FFmpeg takes that for packets which it cannot decode.
+ */
+const undecodable = 69
+
 /** The error that a run of FFmpeg amounts to; `undefined` if it succeeded, which takes exit code 0 and some audio. */
 export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
   const { end, input, produced, stderr } = run
@@ -285,7 +291,8 @@ export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
     const message = `${input} could not be read to its end (${unread}); check the disk or network drive that it is on, and try again`
     return new FfmpegError('FFMPEG_FAILED', withTail(message, run), { ...facts, retryable: true })
   }
-  if (end.code === 0 && produced) return undefined
+  const isUnsentSilence = end.code === undecodable && run.track?.about.startsWith('amr_') === true
+  if ((end.code === 0 || isUnsentSilence) && produced) return undefined
   if (!produced) {
     const known = explainInput(run)
     if (known !== undefined) return new InputError(known.code, withTail(known.message, run), facts)

@@ -210,6 +210,15 @@ describe('explainEnd', () => {
     })
   })
 
+  it('takes silence that a phone has not sent for no damage', () => {
+    const end = { code: 69, signal: null }
+    const track = { stream: 0, isDefault: true, about: 'amr_nb (amrnb), 8000 Hz, mono, flt' }
+    expect(explainEnd({ ...failed, end, track, produced: true })).toBeUndefined()
+    expect(explainEnd({ ...failed, end, track, produced: false })).toBeDefined()
+    const mp3 = { ...track, about: 'mp3, 44100 Hz, stereo, fltp' }
+    expect(explainEnd({ ...failed, end, track: mp3, produced: true })).toMatchObject({ code: 'FFMPEG_FAILED' })
+  })
+
   it.each([
     ["[fatal] Stream map '0:a:0' matches no streams.", 'NO_AUDIO', 'talk.mp4 has no audio track'],
     // FFmpeg 7 leaves the name out.
