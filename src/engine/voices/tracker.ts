@@ -11,7 +11,7 @@ import {
 } from '../parts.ts'
 import { greatestBy, joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
 import { isNarrowband } from './bandwidth.ts'
-import { hums, withoutHum } from './hum.ts'
+import { NoiseReduction } from './noise.ts'
 import { SessionScatter } from './scatter.ts'
 import { levelsOf, speechPieces, windowsOf } from './segmentation.ts'
 
@@ -137,8 +137,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   }
   const segments: SpeechSegment[] = []
   let piecesKept = 0
-  /** Whether there is a hum, as the first utterance tells. */
-  let hasHum: boolean | undefined
+  const noise = new NoiseReduction()
 
   /** The group of each stretch; absent for those too short to tell. `atLast` something is better than nothing. */
   function group(atLast: boolean): (VoiceGroup | undefined)[] {
@@ -290,9 +289,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
 
   return {
     async attribute({ id, offset, samples: heard, speech, words: said }: TrackedUtterance): Promise<Attribution> {
-      // For the whole session at once: voices with a part of their sound and without it are not alike.
-      hasHum ??= hums(heard)
-      const samples = hasHum ? withoutHum(heard) : heard
+      const samples = noise.reduce(heard)
       const cut = speechPieces(levelsOf(samples, speech.length), speech)
       const voices = await voicesOf(model, samples, cut)
       const least = cut

@@ -4,10 +4,14 @@ import { join16, silence } from '../../helpers/flite.ts'
 /** Audio in which a voice is a loudness, and a speaker model that hears it. */
 
 const loudest = 20_000
+/** Each voice is so much softer than the one before: far enough to be known by, when noise has been taken out. */
+const softer = 0.8
+/** What is left of silence where noise has been taken out. */
+const silent = 1000
 
 /** `ms` of the voice of that number, 0 to 9: a square wave, the softer the higher the number. */
 export function said(voice: number, ms: number): Int16Array {
-  const loudness = loudest - 1500 * voice
+  const loudness = Math.round(loudest * softer ** voice)
   return Int16Array.from({ length: ms * 16 }, (_, at) => (at % 2 === 0 ? loudness : -loudness))
 }
 
@@ -28,8 +32,8 @@ export class LoudnessModel implements SpeakerModel {
 function vectorOf(samples: Int16Array): Float32Array {
   const vector = new Float32Array(11)
   for (let at = 0; at < samples.length; at += 2) {
-    if (samples[at] === 0) continue
-    const voice = Math.round((loudest - samples[at]!) / 1500)
+    if (samples[at]! < silent) continue
+    const voice = Math.max(0, Math.min(9, Math.round(Math.log(samples[at]! / loudest) / Math.log(softer))))
     vector[voice] = vector[voice]! + 1
     vector[10] = vector[10]! + 1
   }

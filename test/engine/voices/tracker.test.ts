@@ -8,7 +8,7 @@ import { SherpaWork } from '../../../src/engine/process/worker.ts'
 import { likeliestPath, type Step, trackSpeakers } from '../../../src/engine/voices/tracker.ts'
 import { silence, wavSamples } from '../../helpers/flite.ts'
 import { parseRttm, type ScoredWord, speakerAccuracy, type SpeakerSpan } from '../../helpers/scoring.ts'
-import { randoms } from '../signals.ts'
+import { noise, randoms } from '../signals.ts'
 import { LoudnessModel, said, utterance } from './made-up-voices.ts'
 import { runs } from '../../helpers/runs.ts'
 
@@ -251,10 +251,14 @@ describe.skipIf(missing.length > 0)('trackSpeakers with real speech', () => {
     { name: 'azure/katiesteve', sound: 'as it is' },
     { name: 'synthetic/libri2_0', sound: 'as it is' },
     { name: 'synthetic/libriEQ3_0', sound: 'with the hum of the mains', hum: 1000 },
+    { name: 'synthetic/libriEQ3_0', sound: 'with hiss 10 dB below', hiss: 560 },
+    { name: 'synthetic/libri2_0', sound: 'with hiss 10 dB below', hiss: 560 },
   ])(
     'tells the voices of $name apart, $sound',
-    async ({ name, hum = 0 }) => {
-      const samples = wavSamples(readFileSync(`${speech}/${name}.wav`)).map((value, at) => value + drone(at, hum))
+    async ({ name, hum = 0, hiss = 0 }) => {
+      const clean = wavSamples(readFileSync(`${speech}/${name}.wav`))
+      const hissing = noise(Math.ceil(clean.length / 16), hiss)
+      const samples = clean.map((value, at) => value + drone(at, hum) + hissing[at]!)
       const spans = parseRttm(readFileSync(`${speech}/${name}.rttm`, 'utf8'))
       const tracker = trackSpeakers({}, model!)
       const live: ScoredWord[][] = []
