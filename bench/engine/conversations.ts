@@ -43,13 +43,15 @@ export function stretchesOf(samples: Int16Array): Int16Array[] {
 /** The same speakers with one long-term spectrum, as if one microphone had heard them all. */
 export function onOneMicrophone(speakers: readonly RecordedSpeaker[]): RecordedSpeaker[] {
   const spectra = speakers.map(({ stretches }) => longTermSpectrum(join16(stretches)))
-  const level = (spectrum: Float64Array): number => spectrum.reduce((sum, value) => sum + value, 0)
-  const wanted = spectra[0]!.map((_, k) =>
-    Math.exp(spectra.reduce((sum, own) => sum + Math.log((own[k]! / level(own)) * 1e9), 0) / spectra.length),
+  const mean = spectra[0]!.map((_, k) =>
+    Math.exp(spectra.reduce((sum, own) => sum + Math.log(own[k]!), 0) / spectra.length),
   )
+  const level = (spectrum: Float64Array): number => spectrum.reduce((sum, value) => sum + value, 0)
+  /** Everybody stays as loud as he is: what is far softer would be another trial. */
+  const wantedOf = (own: Float64Array): Float64Array => mean.map((power) => (power * level(own)) / level(mean))
   return speakers.map(({ name, stretches }, index) => ({
     name,
-    stretches: stretches.map((samples) => equalise(samples, spectra[index]!, wanted)),
+    stretches: stretches.map((samples) => equalise(samples, spectra[index]!, wantedOf(spectra[index]!))),
   }))
 }
 
