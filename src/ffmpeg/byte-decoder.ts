@@ -42,8 +42,9 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #unheard = 0
   /** Ends the side that is written to. */
   #finish: (() => void) | undefined
-  /** Where files end by what they say; none where the input has no end of its own. */
-  #ends: readonly (ElementsEnd | FlacEnd)[] = []
+  /** Where files end by what they say; absent where the input has no end of its own. */
+  #elements: ElementsEnd | undefined
+  #flac: FlacEnd | undefined
   readonly #isEndless: boolean
   #warned = false
   #warnedOfHoles = false
@@ -74,7 +75,9 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     this.#index = new index.MovieIndex()
     this.#given = given
     this.#bytes = new given.GivenBytes()
-    if (!this.#isEndless) this.#ends = [new elements.ElementsEnd(), new flac.FlacEnd()]
+    if (this.#isEndless) return
+    this.#elements = new elements.ElementsEnd()
+    this.#flac = new flac.FlacEnd()
   }
 
   /** Whether the audio cannot be held back, as the stage above says; `false` for a whole file. */
@@ -119,7 +122,10 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   /** Writes what goes on with the file at hand, and then others. */
-  #writeParts([first = Buffer.alloc(0), ...others]: Buffer[], written: () => void): void {
+  #writeParts([piece = Buffer.alloc(0), ...more]: Buffer[], written: () => void): void {
+    const other = this.#elements?.push(piece)
+    const first = other === undefined ? piece : piece.subarray(0, Math.max(0, piece.length - other.length))
+    const others = other === undefined ? more : [other, ...more]
     const next = (): void => {
       if (others.length === 0) written()
       else {
@@ -134,7 +140,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     }
     this.silences = this.#index.silences
     if (this.#parts.isChain) this.#ogg.push(first)
-    for (const end of this.#ends) end.push(first)
+    this.#flac?.push(first)
     if (first.length === 0) next()
     else this.#accept(first, next)
   }
@@ -255,7 +261,8 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
 
   #warnOfCut(): void {
     if (this.isCutShort) return
-    for (const end of this.#ends) this.#warnOfLack(end.end())
+    this.#warnOfLack(this.#elements?.end())
+    this.#warnOfLack(this.#flac?.end())
     const lack = this.#ogg.end()
     if (lack === undefined) return
     const time = lack.missingMs === undefined ? 'what was in it' : `${(lack.missingMs / 1000).toFixed(1)} s`

@@ -145,6 +145,17 @@ describe('a change in the middle moves nothing', () => {
     })
   })
 
+  it.each(['wav', 'mp3', 'aac', 'flac', 'ogg'])(
+    '%s behind an mp4 and before another is heard, and it is said',
+    async (ending) => {
+      const [first, other] = [await part('around another.mp4', '-c:a', 'aac'), await part(`between mp4.${ending}`)]
+      const heard = await heardIn(await joined(`between mp4s.${ending}`, [first, other, first]), [1020, 3050, 5100])
+      const told = right(3).map((way) => ({ ...way, off: expect.any(Array) as unknown, warnings: ['INPUT_JOINED'] }))
+      expect(heard).toEqual(told)
+      expect(Math.max(...heard.flatMap(({ off }) => off.map(Math.abs)), 0)).toBeLessThan(130)
+    },
+  )
+
   it('a file without sound that was joined is said not to be heard', async () => {
     const first = await part('with sound.mp4', '-c:a', 'aac')
     const mute = at('mute.mp4')

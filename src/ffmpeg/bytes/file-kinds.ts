@@ -1,7 +1,7 @@
 import { wavIds } from '../../audio/wav-layout.ts'
 import { headLimit, isMovieStart, isUnknown, vint } from '../probe.ts'
 import { isOneFlac } from './flac.ts'
-import { longestMp3Frame, mp3Index, mpegFrame, tagLength } from './frames.ts'
+import { frameKind, longestMp3Frame, mp3Index, mpegFrame, tagLength } from './frames.ts'
 import type { ReadAt } from './read-at.ts'
 
 /*
@@ -212,6 +212,21 @@ export function isKnownKind(head: Buffer): boolean {
 
 const movieMark = Buffer.from('ftyp')
 
+/** Marks of MP4 and Matroska, whose elements reach FFmpeg as they come. */
+const elementMarks = ['ftyp', '\x1a\x45\xdf\xa3']
+
+/** Whether `head` stands where an element of an MP4 or a Matroska, of the kind `own`, could, and begins a file of another kind. */
+export function beginsOther(head: Buffer, own: FileKind): boolean {
+  if (!elementMarks.includes(latin(own.mark, 0, own.mark.length))) return false
+  if (/^R(?:IFF|F64).{4}WAVE/s.test(latin(head, 0, 12))) return true
+  // A tag, behind whose version no box has a name.
+  if (latin(head, 0, 3) === 'ID3') return head[3]! <= 4 && head[4] === 0
+  const found = kindOf(head)
+  if (found !== undefined) return found !== own
+  // The length and the name of a box may look like a frame.
+  return !/^[\x20-\x7e]{4}$/.test(latin(head, 4, 4)) && frameKind(head) !== undefined
+}
+
 /** Whether a file is one, or several that were joined, as far as a few small reads can tell. */
 export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unknown' {
   const found = kindOf(readAt(0, kindHeadBytes))
@@ -224,7 +239,7 @@ export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unkn
     const head = readAt(at, need + kindHeadBytes)
     if (head.length < kindHeadBytes) return at + kindHeadBytes > size ? 'one' : 'unknown'
     const isMarked = at > 0 && head.length >= need && head.subarray(markAt, markAt + mark.length).equals(mark)
-    if (isMarked && begins(head, 0)) return 'several'
+    if ((isMarked && begins(head, 0)) || (at > 0 && beginsOther(head, found))) return 'several'
     const type = latin(head, 4, 4)
     hasFragments ||= mark.equals(movieMark) && type === 'moof'
     // Behind a damaged box there may be more fragments.

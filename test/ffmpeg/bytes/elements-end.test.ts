@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ElementsEnd } from '../../../src/ffmpeg/bytes/elements-end.ts'
-import { elementsEnd } from '../../../src/ffmpeg/bytes/file-kinds.ts'
+import { elementsEnd, filesIn } from '../../../src/ffmpeg/bytes/file-kinds.ts'
 import { cut } from '../../audio/signals.ts'
 import { ffmpeg } from '../../helpers/media.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -72,4 +72,28 @@ it('takes whatever comes', () => {
       expect(Number.isFinite(lack)).toBe(true)
     }),
   )
+})
+
+it('finds where a file of another kind begins, however the bytes come', async () => {
+  const how = { mp4: ['before.mp4'], matroska: ['before.mkv', '-c:a', 'aac'] } as const
+  for (const [name, ...codec] of Object.values(how)) {
+    const first = await made(name, ...codec)
+    const readIn = (bytes: Buffer) => (offset: number, size: number) => bytes.subarray(offset, offset + size)
+    expect(filesIn(readIn(first), first.length)).toBe('one')
+    for (const behind of ['behind.wav', 'behind.mp3', 'behind.aac', 'behind.flac', 'behind.ogg']) {
+      const second = await made(behind)
+      const all = Buffer.concat([first, second])
+      expect(filesIn(readIn(all), all.length)).toBe('several')
+      for (let length = 1; length < 40; length += 6) {
+        const end = new ElementsEnd()
+        const found: Buffer[] = []
+        for (const piece of cut(all, [length])) {
+          const more = end.push(Buffer.from(piece))
+          if (found.length > 0) found.push(Buffer.from(piece))
+          else if (more !== undefined) found.push(more)
+        }
+        expect(Buffer.concat(found).equals(second), `${name}, ${behind}, ${length}`).toBe(true)
+      }
+    }
+  }
 })
